@@ -7,7 +7,7 @@
 //! # What that asks of its users
 //! - A statement occupies its thread for as long as it takes: keep statements short, and results limited (they are gathered before the first row is
 //!   given out). What took long the last time runs beside the others (`block_in_place`, on a runtime of several threads).
-//! - The log is [written back](SqliteOptions::write_log_back) by whoever owns the database, not by the commit that made it long.
+//! - The log is [written back](LogWriter::write_back) by whoever owns the database, not by the commit that made it long.
 //! - What waits for another connection's lock waits without the thread ([`SqliteOptions::busy_timeout`]). Within one process, queue for the right
 //!   to write before a transaction begins.
 //! - Nothing of a statement is left when its future is dropped; a transaction is, and is rolled back by whoever owns the connection.
@@ -29,6 +29,6 @@ pub use arguments::SqliteArguments;
 pub use connection::SqliteConnection;
 pub use database::{Sqlite, SqliteQueryResult, SqliteTransactions};
 pub use error::SqliteError;
-pub use options::SqliteOptions;
+pub use options::{LogWriter, SqliteOptions};
 pub use row::{SqliteColumn, SqliteRow, SqliteStatement};
 pub use value::{SqliteType, SqliteValue, SqliteValueRef};

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use log::LevelFilter;
 use rusqlite::OpenFlags;
+use rusqlite::config::DbConfig;
 use sqlx_core::Url;
 use sqlx_core::connection::ConnectOptions;
 use sqlx_core::error::Error;
@@ -66,15 +67,14 @@ impl SqliteOptions {
         self
     }
 
-    /// Moves what is in the write-ahead log into the file, as far as nobody reads from it (a passive checkpoint). Takes as long as the disk does: not
-    /// for a thread that others need.
+    /// Opens the file for writing its log back. Takes a moment: not for a thread that others need.
     ///
     /// # Errors
-    /// Of opening the file, or of the disk. Nothing is lost then.
-    pub fn write_log_back(&self) -> Result<(), Error> {
+    /// The file can't be opened.
+    pub fn log_writer(&self) -> Result<LogWriter, Error> {
         let connection = rusqlite::Connection::open_with_flags(&self.file, flags(false)).map_err(error)?;
         connection.busy_timeout(self.busy_timeout).map_err(error)?;
-        connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())).map_err(error)
+        Ok(LogWriter(connection))
     }
 
     /// Takes a moment, and longer if somebody else has the file locked: not for a thread that others need.
@@ -82,12 +82,31 @@ impl SqliteOptions {
         let connection = rusqlite::Connection::open_with_flags(&self.file, flags(self.creates))?;
         connection.busy_timeout(self.busy_timeout)?;
         connection.set_prepared_statement_cache_capacity(self.statements);
+        // A plan does not depend on the values. Otherwise a statement with a range is planned anew for each value, in case there are statistics (there are
+        // none); in return, an index with a condition, or one for `LIKE`, is used only if the text of the statement says enough.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         for (name, value) in &self.pragmas {
             connection.execute_batch(&format!("PRAGMA {name} = {value}"))?;
         }
         // From now on whoever waits for a lock waits without a thread.
         connection.busy_timeout(Duration::ZERO)?;
         Ok(SqliteConnection::new(connection, self.busy_timeout))
+    }
+}
+
+/// A connection that writes the log of a file back into it, and does nothing else.
+#[derive(Debug)]
+pub struct LogWriter(rusqlite::Connection);
+
+impl LogWriter {
+    /// Moves what is in the write-ahead log into the file, as far as nobody reads from it (a passive checkpoint). Takes as long as the disk does: not
+    /// for a thread that others need.
+    ///
+    /// # Errors
+    /// Of the disk. Nothing is lost then.
+    pub fn write_back(&self) -> Result<(), Error> {
+        let mut checkpoint = self.0.prepare_cached("PRAGMA wal_checkpoint(PASSIVE)").map_err(error)?;
+        checkpoint.query_row([], |_| Ok(())).map_err(error)
     }
 }
 

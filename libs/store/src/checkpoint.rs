@@ -9,7 +9,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use baton_sqlite::{SqliteConnection, SqliteOptions};
+use baton_sqlite::{LogWriter, SqliteConnection, SqliteOptions};
 use tokio::runtime::Handle;
 use tokio::sync::Mutex;
 
@@ -28,7 +28,8 @@ pub(crate) struct Checkpoints {
     disk: Arc<Disk>,
     /// Whoever holds it writes.
     writer: Arc<Mutex<Option<SqliteConnection>>>,
-    running: Arc<Mutex<()>>,
+    /// Locked while it is under way; with the connection of the last one, which spares the next one the reading of the schema.
+    running: Arc<Mutex<Option<LogWriter>>>,
     /// How long the log may become before the next one.
     due_pages: AtomicU32,
 }
@@ -50,16 +51,19 @@ impl Checkpoints {
         if log_pages < self.due_pages.load(Ordering::Relaxed) {
             return;
         }
-        let (Ok(running), Ok(runtime)) = (Arc::clone(&self.running).try_lock_owned(), Handle::try_current()) else {
+        let (Ok(mut running), Ok(runtime)) = (Arc::clone(&self.running).try_lock_owned(), Handle::try_current()) else {
             return;
         };
         // If somebody reads from the log for long, it is not begun anew, and it would be in vain to try with each commit.
         self.due_pages.store(log_pages.saturating_add(PAGES), Ordering::Relaxed);
         let (options, disk, writer) = (Arc::clone(&self.options), Arc::clone(&self.disk), Arc::clone(&self.writer));
         drop(runtime.spawn_blocking(move || {
-            let written = options.write_log_back().and_then(|()| {
+            let written = running.take().map_or_else(|| options.log_writer(), Ok).and_then(|log_writer| {
+                log_writer.write_back()?;
                 let _nobody_else = writer.blocking_lock_owned();
-                options.write_log_back()
+                log_writer.write_back()?;
+                *running = Some(log_writer);
+                Ok(())
             });
             if let Err(error) = written {
                 tracing::warn!(%error, "a database's log could not be written back to its file; it is tried again, and nothing is lost");
@@ -72,8 +76,8 @@ impl Checkpoints {
         }));
     }
 
-    /// Waits for the one in progress: then no connection of it is left.
+    /// Waits for the one in progress, and closes its connection.
     pub(crate) async fn end(&self) {
-        drop(self.running.lock().await);
+        drop(self.running.lock().await.take());
     }
 }

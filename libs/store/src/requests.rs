@@ -137,7 +137,7 @@ impl From<KeptRefusal> for Status {
 /// What the store knows of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum KnownRequest {
-    /// Nothing: it is recorded now, go on.
+    /// Nothing: go on.
     New,
     /// It was answered: give this again.
     Answered(KeptAnswer),
@@ -164,11 +164,16 @@ pub async fn record(
     if insert(tx, key, body, answer, now_us).await? {
         return Ok(None);
     }
-    let row = stored(tx, key).await?;
+    known(tx, key, body).await.map(Some)
+}
+
+/// What is known of a request, which is not recorded if it is new.
+pub async fn known(tx: &mut Tx, key: &RequestKey, body: BodyHash) -> Result<KnownRequest, StoreError> {
+    let Some(row) = stored(tx, key).await? else { return Ok(KnownRequest::New) };
     if row.body_hash != body.0 {
-        return Ok(Some(KnownRequest::DifferentBody));
+        return Ok(KnownRequest::DifferentBody);
     }
-    Ok(Some(row.answer().map_or(KnownRequest::Pending, KnownRequest::Answered)))
+    Ok(row.answer().map_or(KnownRequest::Pending, KnownRequest::Answered))
 }
 
 /// Takes back what [`record`] has written in this transaction.
@@ -272,7 +277,7 @@ async fn insert(
     Ok(rows == 1)
 }
 
-async fn stored(tx: &mut Tx, key: &RequestKey) -> Result<Row, StoreError> {
+async fn stored(tx: &mut Tx, key: &RequestKey) -> Result<Option<Row>, StoreError> {
     Ok(on!(tx, conn => sqlx::query_as(
         "SELECT body_hash, answer_code, answer_message, answer_body FROM store_requests
          WHERE tenant = $1 AND subject = $2 AND method = $3 AND request_id = $4")
@@ -280,6 +285,6 @@ async fn stored(tx: &mut Tx, key: &RequestKey) -> Result<Row, StoreError> {
         .bind(&key.subject)
         .bind(&key.method)
         .bind(&key.request_id)
-        .fetch_one(conn)
+        .fetch_optional(conn)
         .await)?)
 }

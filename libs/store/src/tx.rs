@@ -82,7 +82,10 @@ impl Tx {
     }
 
     /// Makes the change visible now and durable with the next commit: only for a change that is repeated if it is lost.
-    pub(crate) async fn commit_lazily(mut self) -> Result<(), StoreError> {
+    ///
+    /// # Errors
+    /// Nothing has happened.
+    pub async fn commit_lazily(mut self) -> Result<(), StoreError> {
         if let TxHandle::Postgres(transaction) = &mut self.handle {
             sqlx::query("SET LOCAL synchronous_commit = off").execute(&mut **transaction).await?;
         }

@@ -17,6 +17,7 @@ use prost::Message;
 use tokio::sync::Notify;
 use tonic::Status;
 
+use crate::applied::AppliedVersions;
 use crate::deadline::Deadline;
 use crate::edit::{Edit, Effects};
 use crate::events::ChangeContext;
@@ -38,6 +39,8 @@ pub(crate) struct PresenceCore {
     pub(crate) to_report: Arc<Notify>,
     /// Refuses the tokens of agents who were deleted.
     admitted: AdmissionList,
+    /// Of claims.
+    pub(crate) applied: AppliedVersions,
 }
 
 /// A client's request for a change, with all that makes a second request the same one.
@@ -70,6 +73,7 @@ impl PresenceCore {
             deadline: Deadline::default(),
             to_report: Arc::default(),
             admitted,
+            applied: AppliedVersions::default(),
         };
         core.fill().await?;
         Ok(core)

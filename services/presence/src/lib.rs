@@ -15,6 +15,7 @@
 //! The path of a change: `grpc` parses it, `ops` decides what it does (what an interaction claims: `decide`, a pure function), `edit` writes it with its events, `core` commits it and
 //! lets memory follow.
 
+mod applied;
 mod availability;
 mod convert;
 mod core;

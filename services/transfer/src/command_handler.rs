@@ -37,7 +37,7 @@ use baton_words::InteractionId;
 use std::{error::Error as _, sync::Arc, time::Duration};
 use tokio::sync::{Mutex, MutexGuard, mpsc, oneshot};
 use tonic::Status;
-use write::{Change, Moved, QueuedChange, RequestRow, Written};
+use write::{Change, Moved, QueuedChange, RequestRow, RequestWrite, Written};
 
 /// How long a start waits for reports before it acts upon deadlines that have passed.
 const REPORTS_FIRST: Duration = Duration::from_secs(5);
@@ -198,6 +198,16 @@ impl CommandHandler {
         }
     }
 
+    /// Whether the database has no other version than the one that was seen.
+    async fn is_newest(&self, seen: &Interaction) -> Result<bool, StoreError> {
+        if self.db.is_exclusive() {
+            return Ok(true);
+        }
+        let mut reader = self.db.read().await?;
+        let stored = store::interactions::version(&mut reader, seen.id).await?;
+        Ok(stored.is_some_and(|(version, _)| version == seen.version))
+    }
+
     /// Puts the policy under which the interaction began beside its state.
     async fn with_policy(&self, state: Interaction) -> Result<Live, StoreError> {
         let policy = self.policies.version(&state.tenant, state.policy_version).await?;
@@ -224,12 +234,19 @@ impl CommandHandler {
                 let reaction = baton_domain::react(&mut live.state, &live.policy, input, now_us);
                 events.extend(reaction.map_err(SubmitError::Refused)?.events);
             }
+            if live.version == before.version {
+                // Much of what is reported is known, or a part of something that is over.
+                if self.is_newest(&before).await? {
+                    return Ok(Some(false));
+                }
+                self.recent.forget(&[id]);
+                continue;
+            }
             let decided_on = Some((id, before.version));
-            let changed = live.version != before.version;
-            let moved = changed.then(|| moved(&before, live, events, now_us, ""));
+            let moved = Some(moved(&before, live, events, now_us, ""));
             match self.write(Change { decided_on, moved, request: None, now_us }).await? {
                 Written::Overtaken => self.recent.forget(&[id]),
-                Written::Committed | Written::Repeated(_) => return Ok(Some(changed)),
+                Written::Committed | Written::Repeated(_) => return Ok(Some(true)),
                 // No fact has another number dialled.
                 Written::CapReached(cap) => return Err(SubmitError::Status(ApiError::from(cap).into())),
             }
@@ -260,7 +277,8 @@ impl CommandHandler {
                 Err(other) => return Err(other.into()),
             };
             let live = moved.as_ref().map(|it| Arc::clone(&it.after)).or_else(|| before.clone());
-            let request = Some(RequestRow { key: context.key.clone(), body: context.body, answer });
+            let write = RequestWrite::Begin(answer);
+            let request = Some(RequestRow { key: context.key.clone(), body: context.body, write });
             let decided_on = before.as_ref().map(|it| (id, it.version));
             let written = self.write(Change { decided_on, moved, request, now_us }).await?;
             let outcome = if waits { CommandOutcome::Waiting } else { CommandOutcome::Answered };
@@ -332,22 +350,15 @@ impl CommandHandler {
         result: Result<(), Status>,
     ) -> Result<(), Status> {
         let _busy = self.clock.busy();
-        let kept = &match &result {
+        let answer = match &result {
             Ok(()) => KeptAnswer::Ok(Vec::new()),
             Err(status) => KeptAnswer::Refused(status.into()),
         };
-        let now_us = self.clock.now_us();
-        let first = self.db.change(|mut tx| async move {
-            if requests::answer(&mut tx, key, kept).await? {
-                // If the machine stops now, who asks again is answered by what the world is like then.
-                return Ok(tx.done_lazily(None));
-            }
-            let first = requests::begin(&mut tx, key, body, now_us).await?;
-            Ok::<_, StoreError>(tx.undone(Some(first)))
-        });
-        match first.await? {
-            Some(KnownRequest::Answered(KeptAnswer::Ok(_))) => Ok(()),
-            Some(KnownRequest::Answered(KeptAnswer::Refused(refusal))) => Err(refusal.into()),
+        let request = Some(RequestRow { key: key.clone(), body, write: RequestWrite::Conclude(answer) });
+        let conclusion = Change { decided_on: None, moved: None, request, now_us: self.clock.now_us() };
+        match self.write(conclusion).await? {
+            Written::Repeated(KnownRequest::Answered(KeptAnswer::Ok(_))) => Ok(()),
+            Written::Repeated(KnownRequest::Answered(KeptAnswer::Refused(refusal))) => Err(refusal.into()),
             _ => result,
         }
     }

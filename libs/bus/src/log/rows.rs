@@ -11,6 +11,19 @@ use crate::{BusError, CursorMove, Envelope, EventMatcher, Logged};
 /// The most events in one deletion, for which appenders have to wait.
 pub(super) const PRUNE_BATCH: u64 = 2_000;
 
+/// The last position is that of the last event, or, if all are deleted, of the last one that was.
+const HEAD: &str = "SELECT COALESCE((SELECT MAX(seq) FROM log_events), deleted_to) AS last, generation FROM log_head";
+/// The same of tenants.
+macro_rules! tenants {
+    ($rest:literal) => {
+        concat!(
+            "SELECT tenant, COALESCE((SELECT MAX(tenant_seq) FROM log_events e WHERE e.tenant = log_tenants.tenant), deleted_to)
+             FROM log_tenants",
+            $rest
+        )
+    };
+}
+
 #[derive(sqlx::FromRow)]
 pub(super) struct LogHeadRow {
     pub(super) last: i64,
@@ -21,11 +34,11 @@ pub(super) struct LogHeadRow {
 pub(super) async fn head(db: &Db, generation: Uuid) -> Result<LogHeadRow, BusError> {
     db.change(change!(|tx| {
         Ok(on!(tx, conn => {
-            sqlx::query("INSERT INTO log_head (id, last, generation) VALUES (1, 0, $1) ON CONFLICT DO NOTHING")
+            sqlx::query("INSERT INTO log_head (id, deleted_to, generation) VALUES (1, 0, $1) ON CONFLICT DO NOTHING")
                 .bind(generation)
                 .affected(&mut *conn)
                 .await?;
-            sqlx::query_as("SELECT last, generation FROM log_head").fetch_one(conn).await
+            sqlx::query_as(HEAD).fetch_one(conn).await
         })?)
     }))
     .await
@@ -79,8 +92,7 @@ pub(super) async fn move_cursor(tx: &mut Tx, moved: &CursorMove<'_>) -> Result<(
 /// The last position of each tenant.
 pub(super) async fn tenants(db: &Db) -> Result<HashMap<String, u64>, BusError> {
     let mut reader = db.read().await?;
-    let rows: Vec<(String, i64)> =
-        on!(reader, conn => sqlx::query_as("SELECT tenant, last FROM log_tenants").fetch_all(conn).await)?;
+    let rows: Vec<(String, i64)> = on!(reader, conn => sqlx::query_as(tenants!("")).fetch_all(conn).await)?;
     Ok(rows.into_iter().map(|(tenant, last)| (tenant, last as u64)).collect())
 }
 
@@ -94,7 +106,7 @@ pub(super) struct Appended {
 
 /// Appends the events that are not in the log yet: a repeated one takes no position, so that there are no holes.
 pub(super) async fn append(tx: &mut Tx, events: &[Envelope], now_us: i64) -> Result<Appended, BusError> {
-    let before: i64 = on!(tx, conn => sqlx::query_scalar("SELECT last FROM log_head").fetch_one(conn).await)?;
+    let LogHeadRow { last: before, .. } = on!(tx, conn => sqlx::query_as(HEAD).fetch_one(conn).await)?;
     let mut last = before;
     let mut tenants: Vec<TenantEnd> = Vec::new();
     for event in events {
@@ -111,19 +123,6 @@ pub(super) async fn append(tx: &mut Tx, events: &[Envelope], now_us: i64) -> Res
         }
     }
     tenants.retain(|it| it.has_moved);
-    if last > before {
-        tx.statement("UPDATE log_head SET last = $1").bind(last).run().await?;
-        for it in &tenants {
-            tx.statement(
-                "INSERT INTO log_tenants (tenant, last) VALUES ($1, $2)
-                 ON CONFLICT (tenant) DO UPDATE SET last = excluded.last",
-            )
-            .bind(&it.tenant)
-            .bind(it.last)
-            .run()
-            .await?;
-        }
-    }
     Ok(Appended {
         last: if last > before { last as u64 } else { 0 },
         of_tenants: tenants.into_iter().map(|it| (it.tenant, it.last as u64)).collect(),
@@ -138,12 +137,16 @@ struct TenantEnd {
     has_moved: bool,
 }
 
+/// A tenant is noted with its first event.
 async fn tenant_end(tx: &mut Tx, tenant: &str) -> Result<TenantEnd, BusError> {
-    let last: Option<i64> = on!(tx, conn => sqlx::query_scalar("SELECT last FROM log_tenants WHERE tenant = $1")
+    let known: Option<(String, i64)> = on!(tx, conn => sqlx::query_as(tenants!(" WHERE tenant = $1"))
             .bind(tenant)
             .fetch_optional(conn)
             .await)?;
-    Ok(TenantEnd { tenant: tenant.to_owned(), last: last.unwrap_or(0), has_moved: false })
+    if known.is_none() {
+        tx.statement("INSERT INTO log_tenants (tenant, deleted_to) VALUES ($1, 0)").bind(tenant).run().await?;
+    }
+    Ok(TenantEnd { tenant: tenant.to_owned(), last: known.map_or(0, |(_, last)| last), has_moved: false })
 }
 
 /// Inserts an event at these positions, in the log and among its tenant's. Returns whether it is new.
@@ -229,11 +232,22 @@ pub(super) async fn read(
 
 pub(super) async fn prune(db: &Db, before_us: i64) -> Result<u64, BusError> {
     db.change(change!(|tx| {
+        let old = "SELECT seq FROM log_events WHERE appended_us < $1 ORDER BY appended_us LIMIT $2";
+        let note = [
+            format!(
+                "UPDATE log_head SET deleted_to = MAX(deleted_to, COALESCE((SELECT MAX(seq) FROM log_events WHERE seq IN ({old})), 0))"
+            ),
+            format!(
+                "INSERT INTO log_tenants (tenant, deleted_to)
+                     SELECT tenant, MAX(tenant_seq) FROM log_events WHERE seq IN ({old}) GROUP BY tenant
+                 ON CONFLICT (tenant) DO UPDATE SET deleted_to = MAX(deleted_to, excluded.deleted_to)"
+            ),
+        ];
+        for statement in note {
+            tx.statement(statement).bind(before_us).bind(PRUNE_BATCH as i64).run().await?;
+        }
         let deleted = tx
-            .statement(
-                "DELETE FROM log_events WHERE seq IN
-                 (SELECT seq FROM log_events WHERE appended_us < $1 ORDER BY appended_us LIMIT $2)",
-            )
+            .statement(format!("DELETE FROM log_events WHERE seq IN ({old})"))
             .bind(before_us)
             .bind(PRUNE_BATCH as i64)
             .affected()

@@ -234,10 +234,18 @@ async fn a_subscriber_misses_nothing_while_many_append() {
 #[tokio::test]
 async fn retention_deletes_the_old_and_positions_go_on() {
     let it = embedded_world().await;
-    it.log().append(&[event("interaction/1", 1), event("interaction/1", 2)]).await.unwrap();
+    let of = |tenant, sequence| event_of(tenant, "a.b", sequence);
+    it.log().append(&[of("acme", 1), of("globex", 1), of("acme", 2)]).await.unwrap();
     assert_eq!(it.log().prune(0).await.unwrap(), 0);
-    assert_eq!(it.log().prune(i64::MAX).await.unwrap(), 2);
+    assert_eq!(it.log().prune(i64::MAX).await.unwrap(), 3);
     let again = EventLog::open(it.folder.path().join("events.db"), it.clock.clone()).await.unwrap();
-    again.append(&[event("interaction/1", 3)]).await.unwrap();
-    assert_eq!(positions(&again.read(0, &EventMatcher::all(), 10).await.unwrap().events), [3]);
+    assert_eq!(again.last(&EventMatcher::all().of_tenant("acme")), 2);
+    again.append(&[of("acme", 3), of("globex", 2)]).await.unwrap();
+    for (filter, expected) in [
+        (EventMatcher::all(), [4, 5].as_slice()),
+        (EventMatcher::all().of_tenant("acme"), &[3]),
+        (EventMatcher::all().of_tenant("globex"), &[2]),
+    ] {
+        assert_eq!(positions(&again.read(0, &filter, 10).await.unwrap().events), expected);
+    }
 }

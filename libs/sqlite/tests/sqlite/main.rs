@@ -336,7 +336,7 @@ async fn the_log_grows_until_somebody_writes_it_back() {
     }
     assert!(connection.log_pages() > 2_000, "{}", connection.log_pages());
     let before = std::fs::metadata(file.path()).unwrap().len();
-    file.options().write_log_back().unwrap();
+    file.options().log_writer().unwrap().write_back().unwrap();
     assert!(std::fs::metadata(file.path()).unwrap().len() > before + 9_000_000);
     execute(&mut connection, "INSERT INTO t VALUES (1)").await;
     assert!(connection.log_pages() < 10, "{}", connection.log_pages());

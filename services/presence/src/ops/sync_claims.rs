@@ -26,11 +26,16 @@ pub(crate) async fn sync_claims(
     core: &PresenceCore,
     projection: ClaimsProjection,
 ) -> Result<Vec<ClaimDecision>, Status> {
-    if let Some(answers) = repeated(core, &projection).await? {
+    let ClaimsProjection { tenant, interaction_id, version, ended, .. } = &projection;
+    if !core.applied.is_new(interaction_id, *version)
+        && let Some(answers) = repeated(core, &projection).await?
+    {
         return Ok(answers);
     }
     let projection = &projection;
-    core.change(&projection.tenant, "system", change!(|edit| { change(edit, projection).await })).await
+    let answers = core.change(tenant, "system", change!(|edit| { change(edit, projection).await })).await?;
+    core.applied.note(interaction_id, *version, *ended);
+    Ok(answers)
 }
 
 async fn change(edit: &mut Edit<'_>, projection: &ClaimsProjection) -> Result<Vec<ClaimDecision>, Status> {

@@ -91,6 +91,22 @@ pub struct FailedUpload {
 
 /// A finished interaction stays finished if the new version ends it, too: that version may come while the task ends.
 pub(super) async fn put_plan(tx: &mut Tx, row: &PlanRow) -> Result<(), StoreError> {
+    // The usual case, which leaves the index of what is not finished alone.
+    let updated = tx
+        .statement(
+            "UPDATE plans SET tenant = $2, version = $3, plan = $4, ended_at_us = $5 \
+             WHERE interaction = $1 AND version <= $3 AND finished = 0",
+        )
+        .bind(row.interaction.as_str())
+        .bind(&row.tenant)
+        .bind(row.version as i64)
+        .bind(&row.plan)
+        .bind(row.ended_at_us)
+        .affected()
+        .await?;
+    if updated > 0 {
+        return Ok(());
+    }
     tx.statement(
         "INSERT INTO plans (interaction, tenant, version, plan, ended_at_us) VALUES ($1, $2, $3, $4, $5) \
          ON CONFLICT (interaction) DO UPDATE SET tenant = excluded.tenant, version = excluded.version, \

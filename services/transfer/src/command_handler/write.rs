@@ -8,7 +8,8 @@
 //!
 //! Changes that come while another transaction is under way are committed together in the next one, up to [`TOGETHER`]; one that comes alone is
 //! committed at once. While one transaction waits for the disk, the next is written. A transaction that fails is done again, each change by
-//! itself, so that one that can't be written takes no other with it.
+//! itself, so that one that can't be written takes no other with it. An answer that has waited for the world ([`RequestWrite::Conclude`]) is
+//! committed among the others, and waits only until it can be seen.
 
 use crate::{
     live::Live,
@@ -42,6 +43,12 @@ pub(super) struct Change {
     pub(super) now_us: i64,
 }
 
+impl Change {
+    fn is_conclusion(&self) -> bool {
+        matches!(&self.request, Some(RequestRow { write: RequestWrite::Conclude(_), .. }))
+    }
+}
+
 /// An interaction before and after its next version.
 #[derive(Debug, Clone)]
 pub(super) struct Moved {
@@ -61,14 +68,22 @@ pub(super) struct Moved {
 pub(super) struct RequestRow {
     pub(super) key: RequestKey,
     pub(super) body: BodyHash,
-    /// `None`: the answer waits for the world.
-    pub(super) answer: Option<KeptAnswer>,
+    pub(super) write: RequestWrite,
+}
+
+#[derive(Debug, Clone)]
+pub(super) enum RequestWrite {
+    /// That it was asked, and the answer; `None`: the answer waits for the world.
+    Begin(Option<KeptAnswer>),
+    /// The answer that has waited. The first one stands. If the machine stops before it is on the disk, whoever asks again is answered by what the
+    /// world is like then.
+    Conclude(KeptAnswer),
 }
 
 /// What became of a change.
 #[derive(Debug)]
 pub(super) enum Written {
-    /// It is on the disk.
+    /// It is on the disk, or will be soon if it is a conclusion.
     Committed,
     /// Nothing was written: the interaction has another version.
     Overtaken,
@@ -93,7 +108,7 @@ pub(super) struct QueuedChange {
 pub(super) async fn run(
     db: Db,
     mut queue: mpsc::UnboundedReceiver<QueuedChange>,
-    committed: impl Fn(&Moved) + Clone + Send + 'static,
+    committed: impl Fn(&Moved) + Clone + Send + Sync + 'static,
 ) {
     while let Some(first) = queue.recv().await {
         let mut batch = vec![first];
@@ -111,45 +126,69 @@ pub(super) async fn run(
         match written {
             // The writer is free for the next batch as soon as this one is in the log, before it is on the disk.
             Ok((tx, written)) => drop(lifecycle::spawn(async move {
-                let result = if written.iter().any(|it| matches!(it, Written::Committed)) {
-                    tx.commit().await
-                } else {
-                    tx.rollback().await
-                };
-                match result {
-                    Ok(()) => answer(batch, written.into_iter().map(Ok), &committed),
-                    Err(error) => {
-                        let error = Arc::new(error);
-                        answer(batch, std::iter::repeat_with(|| Err(Arc::clone(&error))), &committed);
-                    }
-                }
+                end(tx, batch.into_iter().zip(written).collect(), &committed).await;
             })),
             Err(error) if batch.len() == 1 && !matches!(error, StoreError::Overtaken(_)) => {
-                answer(batch, std::iter::once(Err(Arc::new(error))), &committed);
+                fail(batch, error);
             }
             Err(_) => drop(lifecycle::spawn(async move {
                 for one in batch {
                     let change = &one.change;
-                    let result = db.change(|mut tx| async move {
+                    let written = db.change(|mut tx| async move {
                         let written = write(&mut tx, change).await?;
-                        let is_committed = matches!(written, Written::Committed);
-                        Ok::<_, StoreError>(if is_committed { tx.done(written) } else { tx.undone(written) })
+                        Ok::<_, StoreError>(match written {
+                            Written::Committed if change.is_conclusion() => tx.done_lazily(written),
+                            Written::Committed => tx.done(written),
+                            _ => tx.undone(written),
+                        })
                     });
-                    let result = result.await.map_err(Arc::new);
-                    answer(vec![one], std::iter::once(result), &committed);
+                    match written.await {
+                        Ok(written) => answer(vec![(one, written)], &Ok(()), &committed),
+                        Err(error) => fail([one], error),
+                    }
                 }
             })),
         }
     }
 }
 
-fn answer(batch: Vec<QueuedChange>, results: impl Iterator<Item = WriteResult>, committed: &impl Fn(&Moved)) {
-    for (waiting, result) in batch.into_iter().zip(results) {
-        if let (Ok(Written::Committed), Some(moved)) = (&result, &waiting.change.moved) {
+/// Ends the transaction in which all of this was written, and answers.
+async fn end(tx: Tx, batch: Vec<(QueuedChange, Written)>, committed: &impl Fn(&Moved)) {
+    let is_committed = |written: &Written| matches!(written, Written::Committed);
+    let is_changed = batch.iter().any(|(_, written)| is_committed(written));
+    let (concluded, waiting): (Vec<_>, Vec<_>) =
+        batch.into_iter().partition(|(it, written)| it.change.is_conclusion() && is_committed(written));
+    let visible = if !is_changed {
+        tx.rollback().await.map(|()| None)
+    } else if waiting.is_empty() {
+        tx.commit_lazily().await.map(|()| None)
+    } else {
+        tx.commit_visibly().await.map(Some)
+    };
+    let visible = visible.map_err(Arc::new);
+    answer(concluded, &visible.as_ref().map(drop).map_err(Arc::clone), committed);
+    let ended = match visible {
+        Ok(Some(commit)) => commit.durable().await.map_err(Arc::new),
+        Ok(None) => Ok(()),
+        Err(error) => Err(error),
+    };
+    answer(waiting, &ended, committed);
+}
+
+fn answer(batch: Vec<(QueuedChange, Written)>, ended: &Result<(), Arc<StoreError>>, committed: &impl Fn(&Moved)) {
+    for (it, written) in batch {
+        if let (Ok(()), Written::Committed, Some(moved)) = (ended, &written, &it.change.moved) {
             committed(moved);
         }
         // It fails when the caller has gone.
-        let _ = waiting.done.send(result);
+        let _ = it.done.send(ended.clone().map(|()| written));
+    }
+}
+
+fn fail(batch: impl IntoIterator<Item = QueuedChange>, error: StoreError) {
+    let error = Arc::new(error);
+    for it in batch {
+        let _ = it.done.send(Err(Arc::clone(&error)));
     }
 }
 
@@ -163,11 +202,15 @@ async fn write_all(tx: &mut Tx, batch: &[QueuedChange]) -> Result<Vec<Written>, 
 
 /// Writes one change; whatever does not commit has left nothing behind.
 async fn write(tx: &mut Tx, change: &Change) -> Result<Written, StoreError> {
-    if let Some(request) = &change.request
-        && let Some(known) =
-            requests::record(tx, &request.key, request.body, request.answer.as_ref(), change.now_us).await?
-    {
-        return Ok(Written::Repeated(known));
+    if let Some(RequestRow { key, body, write }) = &change.request {
+        let known = match write {
+            RequestWrite::Begin(answer) => requests::record(tx, key, *body, answer.as_ref(), change.now_us).await?,
+            RequestWrite::Conclude(answer) if requests::answer(tx, key, answer).await? => None,
+            RequestWrite::Conclude(_) => Some(requests::known(tx, key, *body).await?),
+        };
+        if let Some(known) = known {
+            return Ok(Written::Repeated(known));
+        }
     }
     let written = move_on(tx, change).await?;
     if let (Some(request), false) = (&change.request, matches!(written, Written::Committed)) {
