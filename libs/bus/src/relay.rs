@@ -1,4 +1,4 @@
-//! From a service's outbox to the bus: once, in order, at once.
+//! From a service's outbox to the bus: once, in order, and at once, or some milliseconds later where many come.
 //!
 //! The bus keeps how far it has the outbox, and moves that cursor in the same write as the events. So a relay that dies at any moment,
 //! or does not hear that it has succeeded, asks the bus where to go on; and of two relays one moves the cursor, and the other one looks
@@ -18,6 +18,8 @@ use crate::{Bus, BusError, CursorMove, Envelope, EventMatcher, SourceCursor, log
 
 /// How many events are published together: one commit of the log instead of five hundred.
 const BATCH: usize = 500;
+/// The shortest time from one publication to the next: what comes meanwhile goes together. Each of them is a commit of the bus and a sync of its disk.
+const PACE: Duration = Duration::from_millis(10);
 /// For rows of which no commit of this process has woken the relay.
 const SCAN_INTERVAL: Duration = Duration::from_secs(5);
 /// How often another relay may have been first before it is worth a line.
@@ -57,6 +59,7 @@ impl Relay {
         let mut failures = 0;
         loop {
             commits.mark_unchanged();
+            let next_us = self.clock.now_us() + micros(PACE);
             // While the bus is away, commits must not turn the wait into a busy loop.
             let (wait, is_well) = match self.publish_all().await {
                 Ok(()) => {
@@ -76,6 +79,9 @@ impl Relay {
                 () = shutdown.cancelled() => break,
                 changed = commits.changed(), if is_well => if changed.is_err() { break },
                 () = self.clock.sleep(wait) => {}
+            }
+            if shutdown.run_until_cancelled(self.clock.sleep_until(next_us)).await.is_none() {
+                break;
             }
         }
         if let Err(error) = self.publish_all().await {

@@ -138,7 +138,10 @@ impl SqliteConnection {
 
     fn note_length(&mut self, sql: &str, took: Duration) {
         if took < LONG {
-            self.long.remove(sql);
+            // Statements have long texts, and mostly there is nothing to look for.
+            if !self.long.is_empty() {
+                self.long.remove(sql);
+            }
         } else {
             if self.long.len() >= REMEMBERED {
                 self.long.clear();

@@ -133,6 +133,8 @@ impl Disk {
     }
 
     async fn lead(self: &Arc<Self>) {
+        // Where many are at work, those who are ready write their commits first: one sync is for all of them.
+        tokio::task::yield_now().await;
         let disk = Arc::clone(self);
         let synced = tokio::task::spawn_blocking(move || disk.sync_now()).await;
         if let Err(error) = synced {

@@ -236,6 +236,11 @@ impl JournalWriter {
                 };
                 // Real time: simulated time may stand still until something is written.
                 let _ = Clock::real().timeout(COMPANY, company).await;
+                // Where many are at work, those who are ready bring their writes first.
+                tokio::task::yield_now().await;
+                while batch.len() < BATCH && let Ok(entry) = self.entries.try_recv() {
+                    batch.push(entry);
+                }
                 return count > 0;
             }
             () = self.stopping.cancelled() => {}

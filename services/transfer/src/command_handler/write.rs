@@ -112,6 +112,8 @@ pub(super) async fn run(
 ) {
     while let Some(first) = queue.recv().await {
         let mut batch = vec![first];
+        // Where many are at work, those who are ready bring their changes first.
+        tokio::task::yield_now().await;
         let begun = db.begin().await;
         while batch.len() < TOGETHER
             && let Ok(next) = queue.try_recv()
