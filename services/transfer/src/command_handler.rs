@@ -35,7 +35,7 @@ use baton_store::{
 };
 use baton_words::InteractionId;
 use std::{error::Error as _, sync::Arc, time::Duration};
-use tokio::sync::{Mutex, MutexGuard, mpsc, oneshot};
+use tokio::sync::{Mutex, mpsc, oneshot};
 use tonic::Status;
 use write::{Change, Moved, QueuedChange, RequestRow, RequestWrite, Written};
 
@@ -60,7 +60,22 @@ pub(crate) struct CommandHandler {
     /// Deadlines of what was committed here.
     pub(crate) wakes: Wakes,
     writer: mpsc::UnboundedSender<QueuedChange>,
-    turns: Vec<Mutex<()>>,
+    turns: Vec<Turn>,
+}
+
+/// Where the inputs of some interactions wait for each other.
+#[derive(Debug, Default)]
+struct Turn {
+    lock: Mutex<()>,
+    /// Held by each change until it is committed or has failed, also if its caller has gone and the next one has the lock.
+    unfinished: Arc<()>,
+}
+
+impl Turn {
+    /// No change of these interactions is on its way to the database.
+    fn is_settled(&self) -> bool {
+        Arc::strong_count(&self.unfinished) == 1
+    }
 }
 
 /// What was committed, and the trace in which that happened.
@@ -106,7 +121,7 @@ impl CommandHandler {
             policies: Policies::new(db.clone()),
             answer_wait: config.answer_wait_ms.duration(),
             wakes: Wakes::not_before(clock.after(REPORTS_FIRST)),
-            turns: std::iter::repeat_with(Mutex::default).take(TURNS).collect(),
+            turns: std::iter::repeat_with(Turn::default).take(TURNS).collect(),
             hub: Hub::default(),
             recent: Recent::default(),
             db: db.clone(),
@@ -214,9 +229,8 @@ impl CommandHandler {
         Ok(Live { state, policy })
     }
 
-    /// Waits for the interaction's turn.
-    async fn turn(&self, id: InteractionId) -> MutexGuard<'_, ()> {
-        self.turns[id.0.as_u128() as usize % TURNS].lock().await
+    fn turn(&self, id: InteractionId) -> &Turn {
+        &self.turns[id.0.as_u128() as usize % TURNS]
     }
 
     /// Takes in what was observed, or that time has passed, and says whether anything has changed. `None`: there is no such interaction.
@@ -226,7 +240,7 @@ impl CommandHandler {
         inputs: Vec<Input>,
     ) -> Result<Option<bool>, SubmitError> {
         let _busy = self.clock.busy();
-        let _turn = self.turn(id).await;
+        let _turn = self.turn(id).lock.lock().await;
         for _ in 0..MAX_TRIES {
             let Some(before) = self.last_seen(id).await? else { return Ok(None) };
             let (mut live, mut events, now_us) = (before.as_ref().clone(), Vec::new(), self.clock.now_us());
@@ -234,8 +248,9 @@ impl CommandHandler {
                 let reaction = baton_domain::react(&mut live.state, &live.policy, input, now_us);
                 events.extend(reaction.map_err(SubmitError::Refused)?.events);
             }
-            if live.version == before.version {
-                // Much of what is reported is known, or a part of something that is over.
+            let changed = live.version != before.version;
+            // Much of what is reported is known already.
+            if !changed && self.turn(id).is_settled() {
                 if self.is_newest(&before).await? {
                     return Ok(Some(false));
                 }
@@ -243,10 +258,10 @@ impl CommandHandler {
                 continue;
             }
             let decided_on = Some((id, before.version));
-            let moved = Some(moved(&before, live, events, now_us, ""));
+            let moved = changed.then(|| moved(&before, live, events, now_us, ""));
             match self.write(Change { decided_on, moved, request: None, now_us }).await? {
                 Written::Overtaken => self.recent.forget(&[id]),
-                Written::Committed | Written::Repeated(_) => return Ok(Some(true)),
+                Written::Committed | Written::Repeated(_) => return Ok(Some(changed)),
                 // No fact has another number dialled.
                 Written::CapReached(cap) => return Err(SubmitError::Status(ApiError::from(cap).into())),
             }
@@ -263,7 +278,7 @@ impl CommandHandler {
     ) -> Result<CommandOutcome, Status> {
         let _busy = self.clock.busy();
         let (id, tenant) = (context.id, context.tenant);
-        let _turn = self.turn(id).await;
+        let _turn = self.turn(id).lock.lock().await;
         for _ in 0..MAX_TRIES {
             let now_us = self.clock.now_us();
             let before = self.last_seen(id).await?.filter(|it| &*it.tenant == tenant);
@@ -336,8 +351,9 @@ impl CommandHandler {
     /// Commits, if the interaction is still as it was. It is committed also if the caller goes away meanwhile.
     async fn write(&self, change: Change) -> Result<Written, SubmitError> {
         let (done, written) = oneshot::channel();
+        let unfinished = change.decided_on.map(|(id, _)| Arc::clone(&self.turn(id).unfinished));
         // They fail only when the runtime ends.
-        let _ = self.writer.send(QueuedChange { change, done, _busy: self.clock.busy() });
+        let _ = self.writer.send(QueuedChange { change, done, _busy: self.clock.busy(), unfinished });
         let stopped = |_| Arc::new(StoreError::Commit(sqlx::Error::WorkerCrashed));
         Ok(written.await.map_err(stopped).flatten()?)
     }

@@ -102,6 +102,8 @@ pub(super) struct QueuedChange {
     pub(super) done: oneshot::Sender<WriteResult>,
     /// Simulated time stands still until it is written.
     pub(super) _busy: BusyGuard,
+    /// Of the interaction's turn.
+    pub(super) unfinished: Option<Arc<()>>,
 }
 
 /// Runs until the handler is dropped. `committed` is called for each change on the disk, before its caller is answered.
@@ -182,6 +184,7 @@ fn answer(batch: Vec<(QueuedChange, Written)>, ended: &Result<(), Arc<StoreError
         if let (Ok(()), Written::Committed, Some(moved)) = (ended, &written, &it.change.moved) {
             committed(moved);
         }
+        drop(it.unfinished);
         // It fails when the caller has gone.
         let _ = it.done.send(ended.clone().map(|()| written));
     }

@@ -11,7 +11,7 @@ use baton_api::{
 use baton_runtime::lifecycle::spawn;
 use baton_store::{Affected as _, on};
 use futures::future::join_all;
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 use tokio::task::JoinHandle;
 use tonic::Status;
 
@@ -143,6 +143,23 @@ async fn a_row_that_says_the_wrong_time_to_wake_is_corrected() {
     // A start waits for reports first.
     world.until("it is corrected", corrected).await;
     world.view(&id).await;
+}
+
+#[tokio::test]
+async fn what_changes_nothing_is_answered_after_a_change_whose_caller_has_gone() {
+    let world = World::start().await;
+    let id = world.talking().await;
+    let store = crate::retention::store(&world).await;
+    let mut writing = store.begin().await.unwrap();
+    writing.ready().await.unwrap();
+    let soon = Duration::from_millis(300);
+    let started = world.clock.timeout(soon, world.start_transfer(&id, 2, "start-1")).await;
+    assert!(started.is_err(), "it waits for the writer");
+    let known = world.clock.timeout(soon, world.follow(&id)).await;
+    assert!(known.is_err(), "what is known now may be news to what is on its way");
+    drop(writing);
+    world.follow(&id).await;
+    assert!(world.view(&id).await.transfer.is_some(), "what its caller has left is committed");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
