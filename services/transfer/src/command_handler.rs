@@ -43,8 +43,8 @@ use write::{Change, Moved, QueuedChange, RequestRow, RequestWrite, Written};
 const REPORTS_FIRST: Duration = Duration::from_secs(5);
 /// How often an input is decided on, at most, when others are faster each time.
 const MAX_TRIES: u32 = 8;
-/// Interactions share so many turns: it costs some waiting if two have the same one.
-const TURNS: usize = 1_024;
+/// Interactions share so many queues: it costs some waiting if two have the same one.
+const QUEUES: usize = 1_024;
 
 /// The handler, with what it needs.
 pub(crate) struct CommandHandler {
@@ -60,18 +60,18 @@ pub(crate) struct CommandHandler {
     /// Deadlines of what was committed here.
     pub(crate) wakes: Wakes,
     writer: mpsc::UnboundedSender<QueuedChange>,
-    turns: Vec<Turn>,
+    queues: Vec<InputQueue>,
 }
 
 /// Where the inputs of some interactions wait for each other.
 #[derive(Debug, Default)]
-struct Turn {
+struct InputQueue {
     lock: Mutex<()>,
     /// Held by each change until it is committed or has failed, also if its caller has gone and the next one has the lock.
     unfinished: Arc<()>,
 }
 
-impl Turn {
+impl InputQueue {
     /// No change of these interactions is on its way to the database.
     fn is_settled(&self) -> bool {
         Arc::strong_count(&self.unfinished) == 1
@@ -121,7 +121,7 @@ impl CommandHandler {
             policies: Policies::new(db.clone()),
             answer_wait: config.answer_wait_ms.duration(),
             wakes: Wakes::not_before(clock.after(REPORTS_FIRST)),
-            turns: std::iter::repeat_with(Turn::default).take(TURNS).collect(),
+            queues: std::iter::repeat_with(InputQueue::default).take(QUEUES).collect(),
             hub: Hub::default(),
             recent: Recent::default(),
             db: db.clone(),
@@ -229,8 +229,8 @@ impl CommandHandler {
         Ok(Live { state, policy })
     }
 
-    fn turn(&self, id: InteractionId) -> &Turn {
-        &self.turns[id.0.as_u128() as usize % TURNS]
+    fn queue(&self, id: InteractionId) -> &InputQueue {
+        &self.queues[id.0.as_u128() as usize % QUEUES]
     }
 
     /// Takes in what was observed, or that time has passed, and says whether anything has changed. `None`: there is no such interaction.
@@ -240,7 +240,7 @@ impl CommandHandler {
         inputs: Vec<Input>,
     ) -> Result<Option<bool>, SubmitError> {
         let _busy = self.clock.busy();
-        let _turn = self.turn(id).lock.lock().await;
+        let _turn = self.queue(id).lock.lock().await;
         for _ in 0..MAX_TRIES {
             let Some(before) = self.last_seen(id).await? else { return Ok(None) };
             let (mut live, mut events, now_us) = (before.as_ref().clone(), Vec::new(), self.clock.now_us());
@@ -250,7 +250,7 @@ impl CommandHandler {
             }
             let changed = live.version != before.version;
             // Much of what is reported is known already.
-            if !changed && self.turn(id).is_settled() {
+            if !changed && self.queue(id).is_settled() {
                 if self.is_newest(&before).await? {
                     return Ok(Some(false));
                 }
@@ -278,7 +278,7 @@ impl CommandHandler {
     ) -> Result<CommandOutcome, Status> {
         let _busy = self.clock.busy();
         let (id, tenant) = (context.id, context.tenant);
-        let _turn = self.turn(id).lock.lock().await;
+        let _turn = self.queue(id).lock.lock().await;
         for _ in 0..MAX_TRIES {
             let now_us = self.clock.now_us();
             let before = self.last_seen(id).await?.filter(|it| &*it.tenant == tenant);
@@ -351,7 +351,7 @@ impl CommandHandler {
     /// Commits, if the interaction is still as it was. It is committed also if the caller goes away meanwhile.
     async fn write(&self, change: Change) -> Result<Written, SubmitError> {
         let (done, written) = oneshot::channel();
-        let unfinished = change.decided_on.map(|(id, _)| Arc::clone(&self.turn(id).unfinished));
+        let unfinished = change.decided_on.map(|(id, _)| Arc::clone(&self.queue(id).unfinished));
         // They fail only when the runtime ends.
         let _ = self.writer.send(QueuedChange { change, done, _busy: self.clock.busy(), unfinished });
         let stopped = |_| Arc::new(StoreError::Commit(sqlx::Error::WorkerCrashed));

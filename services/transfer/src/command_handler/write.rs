@@ -102,7 +102,7 @@ pub(super) struct QueuedChange {
     pub(super) done: oneshot::Sender<WriteResult>,
     /// Simulated time stands still until it is written.
     pub(super) _busy: BusyGuard,
-    /// Of the interaction's turn.
+    /// Of the interaction's queue.
     pub(super) unfinished: Option<Arc<()>>,
 }
 
