@@ -11,13 +11,14 @@ use crate::{BusError, CursorMove, Envelope, EventMatcher, Logged};
 /// The most events in one deletion, for which appenders have to wait.
 pub(super) const PRUNE_BATCH: u64 = 2_000;
 
-/// The last position is that of the last event, or, if all are deleted, of the last one that was.
-const HEAD: &str = "SELECT COALESCE((SELECT MAX(seq) FROM log_events), deleted_to) AS last, generation FROM log_head";
+/// The last position is that of the last event, or of the last one that was deleted: where the clock was put back, that may be a later one.
+const HEAD: &str =
+    "SELECT MAX(deleted_to, COALESCE((SELECT MAX(seq) FROM log_events), 0)) AS last, generation FROM log_head";
 /// The same of tenants.
 macro_rules! tenants {
     ($rest:literal) => {
         concat!(
-            "SELECT tenant, COALESCE((SELECT MAX(tenant_seq) FROM log_events e WHERE e.tenant = log_tenants.tenant), deleted_to)
+            "SELECT tenant, MAX(deleted_to, COALESCE((SELECT MAX(tenant_seq) FROM log_events e WHERE e.tenant = log_tenants.tenant), 0))
              FROM log_tenants",
             $rest
         )

@@ -249,3 +249,19 @@ async fn retention_deletes_the_old_and_positions_go_on() {
         assert_eq!(positions(&again.read(0, &filter, 10).await.unwrap().events), expected);
     }
 }
+
+#[tokio::test]
+async fn a_position_is_given_once_although_the_clock_was_put_back() {
+    let it = embedded_world().await;
+    it.log().append(&[event("interaction/1", 1), event("interaction/1", 2)]).await.unwrap();
+    let file = it.folder.path().join("events.db");
+    let mut tx = Db::open(&file).await.unwrap().begin().await.unwrap();
+    tx.statement("UPDATE log_events SET appended_us = $1 WHERE seq = 1").bind(i64::MAX).run().await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(it.log().prune(i64::MAX).await.unwrap(), 1);
+    let again = EventLog::open(file, it.clock.clone()).await.unwrap();
+    again.append(&[event("interaction/1", 3)]).await.unwrap();
+    for filter in [EventMatcher::all(), EventMatcher::all().of_tenant("acme")] {
+        assert_eq!(positions(&again.read(0, &filter, 10).await.unwrap().events), [1, 3]);
+    }
+}
