@@ -80,7 +80,10 @@ impl Relay {
                 changed = commits.changed(), if is_well => if changed.is_err() { break },
                 () = self.clock.sleep(wait) => {}
             }
-            if shutdown.run_until_cancelled(self.clock.sleep_until(next_us)).await.is_none() {
+            // Simulated time may stand still.
+            if !self.clock.is_simulated()
+                && shutdown.run_until_cancelled(self.clock.sleep_until(next_us)).await.is_none()
+            {
                 break;
             }
         }
