@@ -35,7 +35,7 @@ use baton_store::{
 };
 use baton_words::InteractionId;
 use std::{error::Error as _, sync::Arc, time::Duration};
-use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::sync::{Mutex, OwnedMutexGuard, mpsc, oneshot};
 use tonic::Status;
 use write::{Change, Moved, QueuedChange, RequestRow, RequestWrite, Written};
 
@@ -43,8 +43,8 @@ use write::{Change, Moved, QueuedChange, RequestRow, RequestWrite, Written};
 const REPORTS_FIRST: Duration = Duration::from_secs(5);
 /// How often an input is decided on, at most, when others are faster each time.
 const MAX_TRIES: u32 = 8;
-/// Interactions share so many queues: it costs some waiting if two have the same one.
-const QUEUES: usize = 1_024;
+/// Interactions share so many turns: it costs some waiting if two have the same one.
+const TURNS: usize = 1_024;
 
 /// The handler, with what it needs.
 pub(crate) struct CommandHandler {
@@ -60,22 +60,7 @@ pub(crate) struct CommandHandler {
     /// Deadlines of what was committed here.
     pub(crate) wakes: Wakes,
     writer: mpsc::UnboundedSender<QueuedChange>,
-    queues: Vec<InputQueue>,
-}
-
-/// Where the inputs of some interactions wait for each other.
-#[derive(Debug, Default)]
-struct InputQueue {
-    lock: Mutex<()>,
-    /// Held by each change until it is committed or has failed, also if its caller has gone and the next one has the lock.
-    unfinished: Arc<()>,
-}
-
-impl InputQueue {
-    /// No change of these interactions is on its way to the database.
-    fn is_settled(&self) -> bool {
-        Arc::strong_count(&self.unfinished) == 1
-    }
+    turns: Vec<Arc<Mutex<()>>>,
 }
 
 /// What was committed, and the trace in which that happened.
@@ -121,7 +106,7 @@ impl CommandHandler {
             policies: Policies::new(db.clone()),
             answer_wait: config.answer_wait_ms.duration(),
             wakes: Wakes::not_before(clock.after(REPORTS_FIRST)),
-            queues: std::iter::repeat_with(InputQueue::default).take(QUEUES).collect(),
+            turns: std::iter::repeat_with(Arc::default).take(TURNS).collect(),
             hub: Hub::default(),
             recent: Recent::default(),
             db: db.clone(),
@@ -229,8 +214,10 @@ impl CommandHandler {
         Ok(Live { state, policy })
     }
 
-    fn queue(&self, id: InteractionId) -> &InputQueue {
-        &self.queues[id.0.as_u128() as usize % QUEUES]
+    /// Waits for the interaction's turn. It is over when its caller and the change that came of it are done with it: a change whose caller has gone
+    /// is committed before the next input is decided on.
+    async fn turn(&self, id: InteractionId) -> Arc<OwnedMutexGuard<()>> {
+        Arc::new(Arc::clone(&self.turns[id.0.as_u128() as usize % TURNS]).lock_owned().await)
     }
 
     /// Takes in what was observed, or that time has passed, and says whether anything has changed. `None`: there is no such interaction.
@@ -240,7 +227,7 @@ impl CommandHandler {
         inputs: Vec<Input>,
     ) -> Result<Option<bool>, SubmitError> {
         let _busy = self.clock.busy();
-        let _turn = self.queue(id).lock.lock().await;
+        let turn = self.turn(id).await;
         for _ in 0..MAX_TRIES {
             let Some(before) = self.last_seen(id).await? else { return Ok(None) };
             let (mut live, mut events, now_us) = (before.as_ref().clone(), Vec::new(), self.clock.now_us());
@@ -248,9 +235,8 @@ impl CommandHandler {
                 let reaction = baton_domain::react(&mut live.state, &live.policy, input, now_us);
                 events.extend(reaction.map_err(SubmitError::Refused)?.events);
             }
-            let changed = live.version != before.version;
-            // Much of what is reported is known already.
-            if !changed && self.queue(id).is_settled() {
+            if live.version == before.version {
+                // Much of what is reported is known already.
                 if self.is_newest(&before).await? {
                     return Ok(Some(false));
                 }
@@ -258,10 +244,10 @@ impl CommandHandler {
                 continue;
             }
             let decided_on = Some((id, before.version));
-            let moved = changed.then(|| moved(&before, live, events, now_us, ""));
-            match self.write(Change { decided_on, moved, request: None, now_us }).await? {
+            let moved = Some(moved(&before, live, events, now_us, ""));
+            match self.write(Change { decided_on, moved, request: None, now_us }, Some(&turn)).await? {
                 Written::Overtaken => self.recent.forget(&[id]),
-                Written::Committed | Written::Repeated(_) => return Ok(Some(changed)),
+                Written::Committed | Written::Repeated(_) => return Ok(Some(true)),
                 // No fact has another number dialled.
                 Written::CapReached(cap) => return Err(SubmitError::Status(ApiError::from(cap).into())),
             }
@@ -278,7 +264,7 @@ impl CommandHandler {
     ) -> Result<CommandOutcome, Status> {
         let _busy = self.clock.busy();
         let (id, tenant) = (context.id, context.tenant);
-        let _turn = self.queue(id).lock.lock().await;
+        let turn = self.turn(id).await;
         for _ in 0..MAX_TRIES {
             let now_us = self.clock.now_us();
             let before = self.last_seen(id).await?.filter(|it| &*it.tenant == tenant);
@@ -295,7 +281,7 @@ impl CommandHandler {
             let write = RequestWrite::Begin(answer);
             let request = Some(RequestRow { key: context.key.clone(), body: context.body, write });
             let decided_on = before.as_ref().map(|it| (id, it.version));
-            let written = self.write(Change { decided_on, moved, request, now_us }).await?;
+            let written = self.write(Change { decided_on, moved, request, now_us }, Some(&turn)).await?;
             let outcome = if waits { CommandOutcome::Waiting } else { CommandOutcome::Answered };
             match written {
                 Written::Overtaken => self.recent.forget(&[id]),
@@ -349,11 +335,10 @@ impl CommandHandler {
     }
 
     /// Commits, if the interaction is still as it was. It is committed also if the caller goes away meanwhile.
-    async fn write(&self, change: Change) -> Result<Written, SubmitError> {
+    async fn write(&self, change: Change, turn: Option<&Arc<OwnedMutexGuard<()>>>) -> Result<Written, SubmitError> {
         let (done, written) = oneshot::channel();
-        let unfinished = change.decided_on.map(|(id, _)| Arc::clone(&self.queue(id).unfinished));
         // They fail only when the runtime ends.
-        let _ = self.writer.send(QueuedChange { change, done, _busy: self.clock.busy(), unfinished });
+        let _ = self.writer.send(QueuedChange { change, done, _busy: self.clock.busy(), _turn: turn.cloned() });
         let stopped = |_| Arc::new(StoreError::Commit(sqlx::Error::WorkerCrashed));
         Ok(written.await.map_err(stopped).flatten()?)
     }
@@ -372,7 +357,7 @@ impl CommandHandler {
         };
         let request = Some(RequestRow { key: key.clone(), body, write: RequestWrite::Conclude(answer) });
         let conclusion = Change { decided_on: None, moved: None, request, now_us: self.clock.now_us() };
-        match self.write(conclusion).await? {
+        match self.write(conclusion, None).await? {
             Written::Repeated(KnownRequest::Answered(KeptAnswer::Ok(_))) => Ok(()),
             Written::Repeated(KnownRequest::Answered(KeptAnswer::Refused(refusal))) => Err(refusal.into()),
             _ => result,

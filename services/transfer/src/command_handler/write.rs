@@ -27,7 +27,7 @@ use baton_store::{
 };
 use baton_words::{AgentId, InteractionId};
 use std::sync::Arc;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OwnedMutexGuard, mpsc, oneshot};
 
 /// The most changes in one transaction: it should stay short.
 const TOGETHER: usize = 64;
@@ -102,8 +102,8 @@ pub(super) struct QueuedChange {
     pub(super) done: oneshot::Sender<WriteResult>,
     /// Simulated time stands still until it is written.
     pub(super) _busy: BusyGuard,
-    /// Of the interaction's queue.
-    pub(super) unfinished: Option<Arc<()>>,
+    /// The interaction's.
+    pub(super) _turn: Option<Arc<OwnedMutexGuard<()>>>,
 }
 
 /// Runs until the handler is dropped. `committed` is called for each change on the disk, before its caller is answered.
@@ -184,7 +184,6 @@ fn answer(batch: Vec<(QueuedChange, Written)>, ended: &Result<(), Arc<StoreError
         if let (Ok(()), Written::Committed, Some(moved)) = (ended, &written, &it.change.moved) {
             committed(moved);
         }
-        drop(it.unfinished);
         // It fails when the caller has gone.
         let _ = it.done.send(ended.clone().map(|()| written));
     }
