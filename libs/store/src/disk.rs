@@ -6,7 +6,7 @@
 //! file must reach the disk, which takes a large part of a millisecond or several, and which one call does for every
 //! commit before it. So [`Tx::commit`](crate::Tx::commit) gives the writer back after its `COMMIT` and waits here until a
 //! sync that *began* after it has ended. While one sync runs, others change, commit, and gather for the next: the slower
-//! the disk, the larger the groups, and no timer is needed. A commit that is alone has its sync at once.
+//! the disk, the larger the groups, and no timer is needed. A commit that is alone has its sync at once: the leader yields to whoever is ready, and then begins.
 //!
 //! - A waiting commit that finds no sync running begins one (the leader). The sync runs on a thread of its own, which
 //!   publishes the result, so a leader whose caller goes away harms no other commit.

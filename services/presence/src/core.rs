@@ -39,7 +39,7 @@ pub(crate) struct PresenceCore {
     pub(crate) to_report: Arc<Notify>,
     /// Refuses the tokens of agents who were deleted.
     admitted: AdmissionList,
-    /// Of claims.
+    /// Of the claims of interactions.
     pub(crate) applied: AppliedVersions,
 }
 

@@ -233,11 +233,9 @@ pub(super) async fn read(
 
 pub(super) async fn prune(db: &Db, before_us: i64) -> Result<u64, BusError> {
     db.change(change!(|tx| {
-        let old = "SELECT seq FROM log_events WHERE appended_us < $1 ORDER BY appended_us LIMIT $2";
+        let old = "SELECT seq FROM log_events WHERE appended_us < $1 ORDER BY appended_us, seq LIMIT $2";
         let note = [
-            format!(
-                "UPDATE log_head SET deleted_to = MAX(deleted_to, COALESCE((SELECT MAX(seq) FROM log_events WHERE seq IN ({old})), 0))"
-            ),
+            format!("UPDATE log_head SET deleted_to = MAX(deleted_to, COALESCE((SELECT MAX(seq) FROM ({old})), 0))"),
             format!(
                 "INSERT INTO log_tenants (tenant, deleted_to)
                      SELECT tenant, MAX(tenant_seq) FROM log_events WHERE seq IN ({old}) GROUP BY tenant

@@ -92,35 +92,25 @@ pub struct FailedUpload {
 /// A finished interaction stays finished if the new version ends it, too: that version may come while the task ends.
 pub(super) async fn put_plan(tx: &mut Tx, row: &PlanRow) -> Result<(), StoreError> {
     // The usual case, which leaves the index of what is not finished alone.
-    let updated = tx
-        .statement(
-            "UPDATE plans SET tenant = $2, version = $3, plan = $4, ended_at_us = $5 \
-             WHERE interaction = $1 AND version <= $3 AND finished = 0",
-        )
-        .bind(row.interaction.as_str())
-        .bind(&row.tenant)
-        .bind(row.version as i64)
-        .bind(&row.plan)
-        .bind(row.ended_at_us)
-        .affected()
-        .await?;
-    if updated > 0 {
-        return Ok(());
-    }
-    tx.statement(
-        "INSERT INTO plans (interaction, tenant, version, plan, ended_at_us) VALUES ($1, $2, $3, $4, $5) \
+    let go_on = "UPDATE plans SET tenant = $2, version = $3, plan = $4, ended_at_us = $5 \
+                 WHERE interaction = $1 AND version <= $3 AND finished = 0";
+    let put = "INSERT INTO plans (interaction, tenant, version, plan, ended_at_us) VALUES ($1, $2, $3, $4, $5) \
          ON CONFLICT (interaction) DO UPDATE SET tenant = excluded.tenant, version = excluded.version, \
          plan = excluded.plan, ended_at_us = excluded.ended_at_us, \
          finished = CASE WHEN plans.finished = 1 AND excluded.ended_at_us IS NOT NULL THEN 1 ELSE 0 END \
-         WHERE plans.version <= excluded.version",
-    )
-    .bind(row.interaction.as_str())
-    .bind(&row.tenant)
-    .bind(row.version as i64)
-    .bind(&row.plan)
-    .bind(row.ended_at_us)
-    .run()
-    .await?;
+         WHERE plans.version <= excluded.version";
+    for text in [go_on, put] {
+        let statement = tx
+            .statement(text)
+            .bind(row.interaction.as_str())
+            .bind(&row.tenant)
+            .bind(row.version as i64)
+            .bind(&row.plan)
+            .bind(row.ended_at_us);
+        if statement.affected().await? > 0 {
+            break;
+        }
+    }
     Ok(())
 }
 

@@ -102,7 +102,7 @@ pub(super) struct QueuedChange {
     pub(super) done: oneshot::Sender<WriteResult>,
     /// Simulated time stands still until it is written.
     pub(super) _busy: BusyGuard,
-    /// The interaction's.
+    /// The interaction's turn, which lasts until the change is committed or has failed.
     pub(super) _turn: Option<Arc<OwnedMutexGuard<()>>>,
 }
 

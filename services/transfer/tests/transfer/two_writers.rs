@@ -154,8 +154,13 @@ async fn what_changes_nothing_is_answered_after_a_change_whose_caller_has_gone()
     // Whoever writes the call waits for this one.
     on!(writing, conn => sqlx::query("UPDATE interactions SET version = version").affected(conn).await).unwrap();
     let soon = Duration::from_millis(300);
-    let started = world.clock.timeout(soon, world.start_transfer(&id, 2, "start-1")).await;
-    assert!(started.is_err(), "it waits for the writer");
+    let mut started = Box::pin(world.start_transfer(&id, 2, "start-1"));
+    let has_the_turn = async { while world.clock.timeout(soon, world.follow(&id)).await.is_ok() {} };
+    tokio::select! {
+        _ = &mut started => panic!("it waits for whoever is writing"),
+        () = has_the_turn => {}
+    }
+    drop(started);
     let known = world.clock.timeout(soon, world.follow(&id)).await;
     assert!(known.is_err(), "what is known now may be news to what is on its way");
     drop(writing);
